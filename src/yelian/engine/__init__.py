@@ -1,0 +1,1 @@
+"""The engine: artifact store, plan, run, lineage. It knows no concrete stage."""
