@@ -24,14 +24,12 @@ def atomic(path: Path) -> Iterator[Path]:
     """
     beside = path.with_name(path.name + BESIDE)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield beside
-        sync(beside)
-        os.replace(beside, path)
-        sync(path.parent)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise full_disk(error, path) from error
+        with explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield beside
+            sync(beside)
+            beside.replace(path)
+            sync(path.parent)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
@@ -58,11 +56,15 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def full_disk(error: OSError, path: Path) -> Exception:
-    """The error to raise for an OSError while writing `path`: a TransientError if the disk or quota is full."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return TransientError(
-            f"no space left on the disk that holds {path.parent}",
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn the OSError of a full disk or quota, met while writing at `path`, into a TransientError that says so."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise TransientError(
+            f"no space left on the disk that holds {path}",
             fix="free some space and run the same command again: it goes on from the parts that are there",
-        )
-    return error
+        ) from error

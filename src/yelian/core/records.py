@@ -93,9 +93,7 @@ DOCUMENT = _schema(
     id=_TEXT, text=_TEXT, source=_TEXT, locator=_TEXT, language=_TEXT, title=_TEXT,
     published_at=_TEXT, licence=_TEXT, tags=_STRINGS, scores=_SCORES,
 )  # fmt: skip
-CONVERSATION = _schema(
-    id=_TEXT, messages=_MESSAGES, task=_TEXT, document_ids=_STRINGS, origin=_TEXT, generator=_TEXT
-)
+CONVERSATION = _schema(id=_TEXT, messages=_MESSAGES, task=_TEXT, document_ids=_STRINGS, origin=_TEXT, generator=_TEXT)
 PREFERENCE = _schema(id=_TEXT, prompt=_MESSAGES, chosen=_TEXT, rejected=_TEXT, origin=_TEXT)
 RANKING = _schema(id=_TEXT, item=_TEXT, rater=_TEXT, kind=_TEXT, shown=_STRINGS, given=_SCORES, notes=_TEXT)
 

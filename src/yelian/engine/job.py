@@ -14,7 +14,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
 
 import pyarrow as pa
 
@@ -29,24 +28,23 @@ PARTS = ".parts"
 _PART = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
-class Display(Protocol):
-    """Where progress and notes go; the terminal in real runs, nothing in most tests."""
+class Display:
+    """Where progress goes. This one shows nothing; the terminal's own overrides what it shows."""
+
+    def begin(self, stage: str, index: int, count: int, why: str) -> None:
+        """Stage `index` of `count` begins to work."""
+
+    def cached(self, stage: str, index: int, count: int) -> None:
+        """Stage `index` of `count` has its artifact already."""
 
     def progress(self, done: int, total: int | None, unit: str) -> None:
-        """How far the work is."""
+        """How far the running stage is."""
 
     def note(self, message: str) -> None:
         """One line for the person at the terminal."""
 
-
-class Silent:
-    """A display that shows nothing."""
-
-    def progress(self, done: int, total: int | None, unit: str) -> None:
-        """Nothing."""
-
-    def note(self, message: str) -> None:
-        """Nothing."""
+    def end(self, ledger: Ledger, seconds: float) -> None:
+        """The running stage is done."""
 
 
 class FolderJob:
@@ -67,19 +65,19 @@ class FolderJob:
         self.inputs = inputs
         self.settings = settings
         self.metrics: dict[str, Json] = {}
-        self._display = display or Silent()
+        self._display = display or Display()
         folder.mkdir(parents=True, exist_ok=True)
 
     def has(self, part: str) -> bool:
         """Whether the part was committed, in this run or in an earlier one that was killed."""
         return self._marker(part).exists()
 
-    def commit(
-        self, part: str, *, read: int, tables: Mapping[str, pa.Table], removed: Iterable[Removal] = ()
-    ) -> None:
+    def commit(self, part: str, *, read: int, tables: Mapping[str, pa.Table], removed: Iterable[Removal] = ()) -> None:
         """Write the part's tables and removals, check that they balance, and only then mark the part as whole."""
         if not _PART.fullmatch(part) or REMOVED in tables:
-            raise StageError(f"{self.stage}: bad part {part!r} or table names {sorted(tables)}", fix="report this fault")
+            raise StageError(
+                f"{self.stage}: bad part {part!r} or table names {sorted(tables)}", fix="report this fault"
+            )
         gone = list(removed)
         ledger = Ledger(self.unit, read=read, kept=sum(table.num_rows for table in tables.values()))
         for removal in gone:

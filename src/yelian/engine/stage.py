@@ -69,9 +69,7 @@ class Job(Protocol):
     def has(self, part: str) -> bool:
         """Whether an earlier, killed run of this very stage already committed the part."""
 
-    def commit(
-        self, part: str, *, read: int, tables: Mapping[str, pa.Table], removed: Iterable[Removal] = ()
-    ) -> None:
+    def commit(self, part: str, *, read: int, tables: Mapping[str, pa.Table], removed: Iterable[Removal] = ()) -> None:
         """Write one part of each table, and its removals, at once and whole.
 
         Every row of `tables` counts as kept; StageError when `read` is not kept + removed.

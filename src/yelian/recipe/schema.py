@@ -44,7 +44,7 @@ class Corpus(Section):
 class Instruct(Section):
     """From documents to conversations."""
 
-    tasks: tuple[str, ...] = Field(min_length=1, description="task names, as `yelian show tasks` lists them")
+    tasks: tuple[str, ...] = Field(min_length=1, description="task ids of the domain, such as MU01")
     max_chars: int = Field(1200, ge=100, description="documents longer than this are cut at a paragraph end")
     seed: int = Field(0, description="which phrasing of a prompt a document gets")
 
@@ -82,8 +82,8 @@ class Model(Section):
 
     base: str = Field(description="embedded:NAME, a folder, a .gguf file, or a Hugging Face model id")
     trim: Trim | None = Field(None, description="cut the vocabulary first; null keeps it whole")
-    lora: Lora = Field(default_factory=Lora, description="the adapter's shape")
-    sft: Sft = Field(default_factory=Sft, description="supervised fine-tuning")
+    lora: Lora = Field(Lora(), description="the adapter's shape")
+    sft: Sft = Field(Sft(), description="supervised fine-tuning")
 
 
 class Assay(Section):
@@ -109,7 +109,9 @@ class Run(Section):
     """How and where to work; never part of an artifact's name."""
 
     store: str = Field(".yelian", description="folder of artifacts and runs, relative to the working directory")
-    threads: int | None = Field(None, ge=1, description="CPU threads; default: the cores this process may use, at most 8")
+    threads: int | None = Field(
+        None, ge=1, description="CPU threads; default: the cores this process may use, at most 8"
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where models run")
     price_per_hour: float | None = Field(None, ge=0, description="price of this machine, for the cost in manifests")
     currency: str = Field("CNY", description="of price_per_hour")
@@ -126,6 +128,6 @@ class Recipe(Section):
     instruct: Instruct
     model: Model
     assay: Assay
-    release: Release = Field(default_factory=Release)
-    run: Run = Field(default_factory=Run)
+    release: Release = Release()
+    run: Run = Run()
     folder: Path = Field(exclude=True, description="folder of the recipe file; set by the loader, not by the author")
