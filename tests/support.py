@@ -23,11 +23,15 @@ def recipe(folder: Path, **sections: dict) -> Recipe:
     return Recipe.model_validate({**base, **sections, "folder": folder})
 
 
-def run_stage(stage: Stage, folder: Path, inputs: Mapping[str, Artifact] | None = None, run: Run | None = None) -> Artifact:
+def run_stage(
+    stage: Stage, folder: Path, inputs: Mapping[str, Artifact] | None = None, run: Run | None = None
+) -> Artifact:
     """Check and run the stage in `folder`; the artifact's ledger is balanced."""
     stage.check()
     job = FolderJob(stage.NAME, stage.UNIT, folder, inputs or {}, run or Run())
     stage.run(job)
     ledger = job.ledger()
     ledger.check(stage.NAME)
-    return Artifact(stage.NAME + "-test", folder, {"ledger": ledger.as_json(), "metrics": job.metrics, "stage": stage.NAME})
+    return Artifact(
+        stage.NAME + "-test", folder, {"ledger": ledger.as_json(), "metrics": job.metrics, "stage": stage.NAME}
+    )

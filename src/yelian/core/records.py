@@ -12,6 +12,7 @@ from typing import Any, Literal, TypedDict, TypeVar
 import pyarrow as pa
 
 from yelian.core.digest import record_id
+from yelian.core.errors import StageError
 
 
 class Message(TypedDict):
@@ -119,10 +120,17 @@ def conversation_id(messages: list[Message], task: str, document_ids: list[str])
 
 
 def table(kind: type[R], records: Iterable[R]) -> pa.Table:
-    """Records to an Arrow table of their schema; a field that does not fit raises pyarrow's own error."""
-    names = [field.name for field in dataclasses.fields(kind)]
-    rows = [{name: _encode(name, getattr(record, name)) for name in names} for record in records]
-    return pa.Table.from_pylist(rows, schema=SCHEMAS[kind])
+    """Records to an Arrow table of their schema.
+
+    A value of another type raises pyarrow's own error; a missing value where none may be missing, a StageError.
+    """
+    schema = SCHEMAS[kind]
+    rows = [{name: _encode(name, getattr(record, name)) for name in schema.names} for record in records]
+    made = pa.Table.from_pylist(rows, schema=schema)
+    for field in schema:  # pyarrow does not hold its own `nullable=False`
+        if not field.nullable and made.column(field.name).null_count:
+            raise StageError(f"a {kind.__name__} lacks its {field.name}", fix="report this fault")
+    return made
 
 
 def rows(kind: type[R], batches: Iterable[pa.RecordBatch]) -> Iterator[R]:

@@ -192,7 +192,8 @@ def _now() -> str:
 
 def run_records(store: Store) -> list[dict[str, Any]]:
     """Every run, oldest first; a run whose process is gone without a word counts as killed."""
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(store.runs.glob("run-*.json"))]
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in store.runs.glob("run-*.json")]
+    records.sort(key=lambda record: (record["started_at"], record["id"]))
     for record in records:
         if record["status"] == "running" and not psutil.pid_exists(record["pid"]):
             record["status"] = "killed"

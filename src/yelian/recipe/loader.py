@@ -169,12 +169,12 @@ def _apply(values: dict[str, Any], places: dict[Key, Place], setting: str) -> No
         elif isinstance(target, list) and isinstance(word, int) and word < len(target):
             target = target[word]
         else:
-            raise _no_such_setting(setting, words[: depth + 1])
+            raise _no_such_setting(setting, words[:depth])
     last = words[-1]
     is_key = isinstance(target, dict) and isinstance(last, str)
     is_index = isinstance(target, list) and isinstance(last, int) and last < len(target)
     if not (is_key or is_index):
-        raise _no_such_setting(setting, words)
+        raise _no_such_setting(setting, words[:-1])
     target[last] = value
     places[tuple(words)] = (f"{SET} {setting}", 0)
 
@@ -198,7 +198,10 @@ def _validate(values: dict[str, Any], places: Mapping[Key, Place], path: Path) -
     try:
         return Recipe.model_validate(_tuples(values))
     except ValidationError as error:
-        found = [_describe(dict(item), places, path) for item in error.errors()]
+        items = [dict(item) for item in error.errors()]
+        # A list whose only item is wrong is called too short as well: the inner mistake says it all.
+        inner = {item["loc"][:length] for item in items for length in range(len(item["loc"]))}
+        found = [_describe(item, places, path) for item in items if item["loc"] not in inner]
         many = f"{len(found)} mistakes:\n" if len(found) > 1 else ""
         raise RecipeError(
             many + "\n".join(text for text, _ in found), fix="; ".join(dict.fromkeys(fix for _, fix in found))
