@@ -1,6 +1,6 @@
 import pytest
-import toy
 
+import toy
 from yelian.engine.store import Store
 
 FILES = {f"{letter}.txt": f"{letter}一二三\nbad\n短\n{letter}四五六\n" for letter in "abcdefgh"}

@@ -1,7 +1,7 @@
 import pyarrow.parquet as pq
 import pytest
-from toy import ran
 
+from toy import ran
 from yelian.core.errors import InputError
 from yelian.engine.lineage import describe, diff, differences, resolve, trace
 
@@ -58,7 +58,7 @@ def test_a_run_traces_to_the_documents_of_its_last_artifact(path, store):
 
 def test_an_unknown_id_says_where_to_find_one(path, store):
     ran(path, store)
-    with pytest.raises(InputError, match="nothing in .* has the id conv-0000"):
+    with pytest.raises(InputError, match=r"nothing in .* has the id conv-0000"):
         trace(store, "conv-0000")
     with pytest.raises(InputError, match="no run or artifact run-x"):
         trace(store, "run-x")

@@ -1,7 +1,7 @@
 import pytest
+
 import toy
 from toy import planned, ran
-
 from yelian.core.errors import RecipeError
 from yelian.engine.job import Display
 from yelian.engine.run import execute

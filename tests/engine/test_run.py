@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
+
 import toy
 from toy import planned, ran
-
 from yelian.core.errors import StageError, TransientError
 from yelian.engine.job import FolderJob
 from yelian.engine.run import run_records

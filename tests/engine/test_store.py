@@ -1,8 +1,8 @@
 import threading
 
 import pytest
-from toy import ran
 
+from toy import ran
 from yelian.core.errors import InputError, StageError
 from yelian.engine.job import Display
 

@@ -41,7 +41,7 @@ def run(recipe: RecipePath, set_: Settings = None, until: Until = None, as_json:
     store, made = _planned(recipe, set_, until)
     display = display_for(sys.stderr)
     try:
-        result = execute(made, store, display)
+        result = execute(made, store, display, _program())
     finally:
         if isinstance(display, LiveDisplay):
             display.stop()
@@ -67,6 +67,13 @@ def init(folder: Annotated[Path, typer.Argument(help="A new or empty folder.")])
         f"  2. yelian plan {folder / 'recipe.yaml'}\n"
         f"  3. yelian run {folder / 'recipe.yaml'}"
     )
+
+
+def _program() -> str:
+    """How this shell calls Yelian: by its name where that is on the PATH, else by its path from here."""
+    import shutil
+
+    return "yelian" if shutil.which("yelian") else os.path.relpath(sys.argv[0])
 
 
 def _planned(recipe: Path, settings: list[str] | None, until: str | None) -> tuple[Store, Plan]:

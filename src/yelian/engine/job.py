@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from yelian.engine.stage import REMOVED, Artifact
 from yelian.recipe.schema import Run
 
 PARTS = ".parts"
+PROGRAM = "yelian"
 _PART = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -58,6 +60,7 @@ class FolderJob:
         inputs: Mapping[str, Artifact],
         settings: Run,
         display: Display | None = None,
+        program: str = PROGRAM,
     ) -> None:
         self.stage = stage
         self.unit = unit
@@ -66,6 +69,7 @@ class FolderJob:
         self.settings = settings
         self.metrics: dict[str, Json] = {}
         self._display = display or Display()
+        self._program = program
         folder.mkdir(parents=True, exist_ok=True)
 
     def has(self, part: str) -> bool:
@@ -106,6 +110,11 @@ class FolderJob:
     def note(self, message: str) -> None:
         """Pass on to the display."""
         self._display.note(message)
+
+    def shell(self, *words: str) -> str:
+        """`yelian trace conv-…`, with the store where it is not the default one."""
+        store = () if self.settings.store == Run().store else ("--store", self.settings.store)
+        return shlex.join([self._program, *words, *store])
 
     def _marker(self, part: str) -> Path:
         return self.folder / PARTS / f"{part}.json"

@@ -20,7 +20,7 @@ import psutil
 
 from yelian.core import files
 from yelian.core.errors import InputError, YelianError
-from yelian.engine.job import Display, FolderJob
+from yelian.engine.job import PROGRAM, Display, FolderJob
 from yelian.engine.plan import Plan, Step
 from yelian.engine.stage import Artifact
 from yelian.engine.store import Store
@@ -41,8 +41,11 @@ class RunResult:
         return all(artifact.ledger.balances for artifact in self.artifacts.values())
 
 
-def execute(plan: Plan, store: Store, display: Display) -> RunResult:
-    """Make what the plan lacks. Safe beside another run of the same recipe, and after one that was killed."""
+def execute(plan: Plan, store: Store, display: Display, program: str = PROGRAM) -> RunResult:
+    """Make what the plan lacks. Safe beside another run of the same recipe, and after one that was killed.
+
+    `program` is how this shell calls Yelian, for the commands that pages and cards show.
+    """
     record = _Record(store, plan)
     artifacts: dict[str, Artifact] = {}
     computed: list[str] = []
@@ -54,7 +57,7 @@ def execute(plan: Plan, store: Store, display: Display) -> RunResult:
                     artifact = _cached(step, store, display, index, len(plan.steps))  # another run may have made it
                     if artifact is None:
                         display.begin(step.stage.NAME, index, len(plan.steps), step.why)
-                        artifact = _make(step, artifacts, plan, store, display)
+                        artifact = _make(step, artifacts, plan.loaded.recipe.run, store, display, program)
                         computed.append(step.stage.NAME)
             artifacts[step.stage.NAME] = artifact
             record.done(step, step.stage.NAME in computed)
@@ -72,12 +75,14 @@ def _cached(step: Step, store: Store, display: Display, index: int, count: int) 
     return store.get(step.artifact)
 
 
-def _make(step: Step, made: Mapping[str, Artifact], plan: Plan, store: Store, display: Display) -> Artifact:
-    stage, settings = step.stage, plan.loaded.recipe.run
+def _make(
+    step: Step, made: Mapping[str, Artifact], settings: Run, store: Store, display: Display, program: str
+) -> Artifact:
+    stage = step.stage
     folder = store.building(step.artifact)
     inputs = {name: made[name] for name in stage.reads()}
     with files.explained(folder):
-        job = FolderJob(stage.NAME, stage.UNIT, folder, inputs, settings, display)
+        job = FolderJob(stage.NAME, stage.UNIT, folder, inputs, settings, display, program)
         with _meter() as cost:
             stage.run(job)
         ledger = job.ledger()

@@ -84,6 +84,9 @@ class Job(Protocol):
     def note(self, message: str) -> None:
         """Show one line to the person at the terminal."""
 
+    def shell(self, *words: str) -> str:
+        """The command to paste, in the folder where this run was started, to call Yelian on this store."""
+
 
 class Stage(ABC):
     """One step of the pipeline. Constructors are cheap: heavy imports belong into `check` and `run`."""

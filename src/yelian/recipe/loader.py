@@ -198,7 +198,7 @@ def _validate(values: dict[str, Any], places: Mapping[Key, Place], path: Path) -
     try:
         return Recipe.model_validate(_tuples(values))
     except ValidationError as error:
-        items = [dict(item) for item in error.errors()]
+        items: list[dict[str, Any]] = [dict(item) for item in error.errors()]
         # A list whose only item is wrong is called too short as well: the inner mistake says it all.
         inner = {item["loc"][:length] for item in items for length in range(len(item["loc"]))}
         found = [_describe(item, places, path) for item in items if item["loc"] not in inner]
