@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Self
 
+import pyarrow as pa
+
 from yelian.core.digest import Json, record_id
 from yelian.core.errors import InputError, RecipeError
 from yelian.core.ledger import Removal
@@ -144,11 +146,11 @@ class Talk(Stage):
 
 
 class Count(Stage):
-    """A file of its own with the number of conversations."""
+    """A file of its own with the number of conversations, and a table that passes their ids on."""
 
     NAME: ClassVar[str] = "toy.count"
     VERSION: ClassVar[int] = 1
-    UNIT: ClassVar[str] = "files"
+    UNIT: ClassVar[str] = "conversations"
 
     @classmethod
     def from_recipe(cls, recipe: Recipe) -> Self:
@@ -163,6 +165,8 @@ class Count(Stage):
     def run(self, job: Job) -> None:
         count = job.inputs["toy.talk"].count("train")
         (job.folder / "count.txt").write_text(str(count), encoding="utf-8")
+        ids = [batch.select(["id"]) for batch in job.inputs["toy.talk"].batches("train")]
+        job.commit("0000", read=count, tables={"seen": pa.Table.from_batches(ids)})
         job.metric("conversations", count)
         job.metric("id", record_id("count", count))
 

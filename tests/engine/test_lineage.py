@@ -11,9 +11,11 @@ def conversation(result) -> dict:
 
 
 def test_a_conversation_is_traced_to_file_line_and_licence(path, store):
-    row = conversation(ran(path, store))
+    result = ran(path, store)
+    row = conversation(result)
     found = trace(store, row["id"])
     assert found["kind"] == "record"
+    assert found["artifact"] == result.artifacts["toy.talk"].id, "toy.count only passed the id on"
     assert found["record"]["messages"] == row["messages"]
     assert [
         (document["source"], document["locator"], document["licence"], document["file"])

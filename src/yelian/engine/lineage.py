@@ -89,8 +89,10 @@ def _artifact(store: Store, name: str) -> Artifact | None:
 
 
 def _trace_record(store: Store, name: str) -> dict[str, Any]:
-    found = {(row["id"], kind): (row, artifact, kind) for row, artifact, kind in _find_rows(store, name)}
-    ids = sorted({each for each, _ in found})
+    found: dict[str, tuple[dict[str, Any], Artifact, str]] = {}
+    for row, artifact, kind in _find_rows(store, name):
+        found.setdefault(row["id"], (row, artifact, kind))  # the oldest made the record; later ones passed it on
+    ids = sorted(found)
     if not ids:
         raise InputError(
             f"nothing in {store.root} has the id {name}",
@@ -99,9 +101,8 @@ def _trace_record(store: Store, name: str) -> dict[str, Any]:
     if len(ids) > 1 and name not in ids:
         raise InputError(f"{name} fits {len(ids)} records", fix="give more of it: " + ", ".join(ids[:5]))
     chosen = name if name in ids else ids[0]
-    row, artifact, kind = next(value for (each, _), value in found.items() if each == chosen)
+    row, artifact, kind = found[chosen]
     links = [chosen] if kind == "document" else list(row.get(LINK) or ())
-    # The oldest artifact that holds the record made it; every later one passed it on.
     return {
         "kind": kind,
         "id": chosen,
