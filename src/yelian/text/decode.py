@@ -10,8 +10,9 @@ So every candidate that decodes at all gets a score, and the best one wins:
 
 Valid UTF-8 with at least one character outside ASCII is hardly ever anything else, so it wins without a contest.
 
-Limits: Shift-JIS and EUC-KR are not candidates and come out as `garbled` at best, as wrong Chinese at worst; two or
-three characters alone carry too little evidence. A byte order mark is believed.
+Limits: Japanese and Korean encodings are not candidates; most come out as `garbled`, but EUC-KR as wrong Chinese.
+Few characters carry little evidence: of random pieces of news, 98.9 % or more were read right from 6 characters on,
+all but 2 in 10,000 from 12 on, but only 73 to 98 % of 2 characters. A byte order mark is believed.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from typing import Literal
 Reason = Literal["undecodable", "garbled", "binary"]
 
 DAMAGED_SHARE = 0.05  # of all characters: more control, private-use or replacement characters than this is `garbled`
-GOOD_SCORE = 0.6  # of a guessed encoding; see tests and docs for the two populations it separates
+GOOD_SCORE = 0.75  # of a guessed encoding: of 5,141 news titles none scored below .87, EUC-JP read as GB18030 had .68
 NUL_SHARE = 0.6  # UTF-16 of pure ASCII is one half NUL
-_HEAD = 4096  # bytes looked at to recognise a file of zeros without decoding it
+HEAD = 4096  # bytes that are enough to recognise a file of zeros
 _MOJIBAKE = "锟斤拷"  # what U+FFFD written as UTF-8 looks like when read as GB18030
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -62,12 +63,17 @@ def decode(data: bytes) -> Decoded:
     for bom, encoding in _BOMS:
         if data.startswith(bom):
             return _marked(data[len(bom) :], encoding)
-    nul = b"\0" in data
-    if nul and data[:_HEAD].count(0) > NUL_SHARE * len(data[:_HEAD]):
+    if is_binary(data[:HEAD]):
         raise DecodeError("binary", "mostly NUL bytes")
+    nul = b"\0" in data
     if not nul and (text := _strict(data, "utf-8")) is not None:
         return _whole(text, "utf-8")
     return _guess(data, nul)
+
+
+def is_binary(head: bytes) -> bool:
+    """Whether the first `HEAD` bytes of a file already show that it is no text: it holds mostly NUL bytes."""
+    return head.count(0) > NUL_SHARE * len(head)
 
 
 def _marked(data: bytes, encoding: str) -> Decoded:
@@ -127,7 +133,7 @@ def score(text: str) -> float:
     return (sum(_weight(char) * count for char, count in outside.items()) - ascii_bad) / total
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _weight(char: str) -> float:
     if char in _everyday() or "\u3000" <= char <= "\u3011" or "\uff01" <= char <= "\uff5e" or char in "“”‘’—…·《》":
         return 1.0
@@ -136,7 +142,7 @@ def _weight(char: str) -> float:
     return 0.2 if is_han(char) else 0.0
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _is_damage(char: str) -> bool:
     return char == "\ufffd" or (char not in _LAYOUT and unicodedata.category(char) in {"Cc", "Cn", "Co", "Cs"})
 

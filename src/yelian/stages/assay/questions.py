@@ -71,8 +71,7 @@ def read_questions(path: Path) -> list[Question]:
     if root is None:
         raise RecipeError(f"{path} is empty", fix="add a list named 'questions'", key=KEY)
     reader = _Reader(path)
-    questions = [reader.question(node) for node in reader.entries(reader.mapping(root, ("questions",))["questions"])]
-    return questions
+    return [reader.question(node) for node in reader.entries(reader.mapping(root, ("questions",))["questions"])]
 
 
 class _Reader:

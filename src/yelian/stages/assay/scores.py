@@ -18,7 +18,7 @@ from typing import Any
 
 from yelian.text.facts import coverage
 
-CHRF = "chrf"
+OVERLAP = "chrf"
 FACTS = "key_fact_coverage"
 LENGTH = "length_fit"
 
@@ -31,7 +31,7 @@ def bits(nats: float) -> float:
 def written_scores(reference: str, answer: str) -> dict[str, float]:
     """Scores of a written answer by name; key-fact coverage is absent where the reference holds no key fact."""
     facts = coverage(reference, answer)
-    scores = {CHRF: chrf(reference, answer), LENGTH: length_fit(reference, answer)}
+    scores = {OVERLAP: chrf(reference, answer), LENGTH: length_fit(reference, answer)}
     return scores if facts is None else {**scores, FACTS: facts}
 
 
@@ -48,6 +48,6 @@ def length_fit(reference: str, answer: str) -> float:
 
 @cache
 def _metric() -> Any:
-    from sacrebleu.metrics import CHRF as ChrF
+    from sacrebleu.metrics.chrf import CHRF
 
-    return ChrF(word_order=0)
+    return CHRF(word_order=0)

@@ -24,9 +24,9 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
+from scipy import stats
 
 FEW_DOCUMENTS = 10  # below this the interval undercovers visibly (table above), and the report warns
 
@@ -93,32 +93,8 @@ def _interval(
 
 def tail_level(confidence: float, m: int) -> float:
     """Share of resamples cut off at each end, widened for m clusters; (1 - confidence) / 2 as m grows."""
-    wide = math.sqrt(m / (m - 1)) * student_quantile((1 + confidence) / 2, m - 1)
-    return NormalDist().cdf(-wide)
-
-
-def student_quantile(p: float, df: int) -> float:
-    """Quantile of Student's t for .5 < p < 1 and a whole df >= 1, by bisection to 1e-9 (needs no SciPy)."""
-    low, high = 0.0, 1.0
-    while student_cdf(high, df) < p:
-        high *= 2
-    while high - low > 1e-9 * high:
-        middle = (low + high) / 2
-        low, high = (middle, high) if student_cdf(middle, df) < p else (low, middle)
-    return high
-
-
-def student_cdf(t: float, df: int) -> float:
-    """P(T <= t) for t >= 0: the finite series of Abramowitz and Stegun, 26.7.3 (odd df) and 26.7.4 (even df)."""
-    angle = math.atan(t / math.sqrt(df))
-    cos2 = math.cos(angle) ** 2
-    term = math.cos(angle) if df % 2 else 1.0
-    series = term if df > 1 else 0.0
-    for k in range(2 + df % 2, df - 1, 2):
-        term *= cos2 * (k - 1) / k
-        series += term
-    both = 2 / math.pi * (angle + math.sin(angle) * series) if df % 2 else math.sin(angle) * series
-    return 0.5 + both / 2
+    wide = math.sqrt(m / (m - 1)) * stats.t.ppf((1 + confidence) / 2, m - 1)
+    return float(stats.norm.cdf(-wide))
 
 
 def group_by_document(document_ids: Iterable[Sequence[Hashable]]) -> list[int]:
