@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import tiny_model
 
+from tiny import tiny_model
 from yelian.llm.weights import load_tokenizer, load_weights, save_adapter_note
 
 

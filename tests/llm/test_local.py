@@ -9,7 +9,7 @@ import torch
 
 from yelian.core.records import Message
 from yelian.llm import local
-from yelian.llm.chat import render, render_prompt
+from yelian.llm.chat import chat_of, render, render_prompt
 from yelian.llm.local import LocalModel, TextNats
 from yelian.llm.weights import load_weights
 
@@ -37,20 +37,24 @@ def test_answer_nats_follow_the_definition(model: LocalModel, gemma: Path) -> No
     for messages, nats in zip([SHORT, LONG], measured, strict=True):
         rendered = render(model.tokenizer, messages)
         assert nats.tokens == sum(rendered.mask)
-        assert nats.total == pytest.approx(by_hand(gemma, rendered.ids, rendered.mask), rel=1e-5)
+        end = chat_of(model.tokenizer).end
+        words = [learn and number != end for number, learn in zip(rendered.ids, rendered.mask, strict=True)]
+        assert sum(words) == nats.tokens - sum(message["role"] == "assistant" for message in messages)
+        assert nats.words == pytest.approx(by_hand(gemma, rendered.ids, words), rel=1e-5)
+        assert nats.words + nats.endings == pytest.approx(by_hand(gemma, rendered.ids, rendered.mask), rel=1e-5)
 
 
 def test_nats_do_not_depend_on_company_or_batch_size(model: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
     together = model.answer_nats([SHORT, LONG, SHORT])
     monkeypatch.setitem(local.BATCH_TOKENS, "cpu", 1)
     alone = model.answer_nats([SHORT, LONG, SHORT])
-    assert [each.total for each in together] == pytest.approx([each.total for each in alone], rel=1e-5)
+    assert [each.words for each in together] == pytest.approx([each.words for each in alone], rel=1e-5)
 
 
 def test_the_head_in_small_chunks_gives_the_same_sums(model: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = model.answer_nats([LONG])[0].total
+    whole = model.answer_nats([LONG])[0].words
     monkeypatch.setattr(local, "HEAD_CELLS", 2000)
-    assert model.answer_nats([LONG])[0].total == pytest.approx(whole, rel=1e-6)
+    assert model.answer_nats([LONG])[0].words == pytest.approx(whole, rel=1e-6)
 
 
 def test_progress_counts_conversations(model: LocalModel) -> None:
@@ -122,4 +126,5 @@ def test_a_drawn_stream_follows_the_seed(model: LocalModel) -> None:
 
 def test_an_adapter_changes_the_nats(model: LocalModel, gemma: Path, adapter: Path) -> None:
     with LocalModel.load(gemma, adapter, device="cpu", threads=1) as tuned:
-        assert tuned.answer_nats([SHORT])[0].total != pytest.approx(model.answer_nats([SHORT])[0].total, abs=0.1)
+        with_adapter, without = tuned.answer_nats([SHORT])[0], model.answer_nats([SHORT])[0]
+        assert with_adapter.endings != pytest.approx(without.endings, abs=0.1)

@@ -6,7 +6,7 @@ output head, two thirds of a small model's work, runs only at positions whose to
 
 from __future__ import annotations
 
-import gc
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from yelian.core.records import Message
-from yelian.llm.chat import Tokenizer, chat_of, render, render_prompt
-from yelian.llm.runtime import Device, attention, compute_dtype, prepare
+from yelian.llm.chat import Rendered, Tokenizer, chat_of, render, render_prompt
+from yelian.llm.runtime import Device, attention, compute_dtype, prepare, release_memory
 from yelian.llm.weights import load_joined, load_tokenizer, load_weights, save_merged
 
 if TYPE_CHECKING:
@@ -33,9 +33,14 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Nats:
-    """Summed -log p over `tokens` tokens."""
+    """Summed -log p of an assistant's answers: of their words, and of the tokens that end a turn.
 
-    total: float
+    The two are kept apart because a base model hardly ever ends a turn: a tuned one that has learnt nothing but to
+    stop would look as if it wrote better. `tokens` counts both.
+    """
+
+    words: float
+    endings: float
     tokens: int
 
 
@@ -91,21 +96,29 @@ class LocalModel:
     def close(self) -> None:
         """Free the memory; the model cannot be used afterwards."""
         self._model = None
-        gc.collect()
+        release_memory()
 
     def answer_nats(self, conversations: Sequence[Sequence[Message]], on_progress: Progress = _silent) -> list[Nats]:
         """Nats of the assistant's words and ends of turn, given all before them. No conversation is cut."""
         rendered = [render(self.tokenizer, messages) for messages in conversations]
-        totals = self._score([each.ids for each in rendered], [each.mask for each in rendered], on_progress)
-        return [Nats(total, sum(each.mask)) for total, each in zip(totals, rendered, strict=True)]
+        scored = self._score([each.ids for each in rendered], [each.mask for each in rendered], on_progress)
+        return [self._split(each, nats) for each, nats in zip(rendered, scored, strict=True)]
+
+    def _split(self, rendered: Rendered, nats: Sequence[float]) -> Nats:
+        """Nothing in a message becomes a control token, so a learnt end of turn is never one of the words."""
+        learnt = [number for number, learn in zip(rendered.ids, rendered.mask, strict=True) if learn]
+        endings = math.fsum(n for number, n in zip(learnt, nats, strict=True) if number == self._chat.end)
+        return Nats(math.fsum(nats) - endings, endings, len(learnt))
 
     def text_nats(self, texts: Sequence[str], on_progress: Progress = _silent, window: int = WINDOW) -> list[TextNats]:
         """Nats of the first tokens of each text, `window` with the opening token, and the characters covered."""
         opening = list(self._chat.text_opening)
         cut = [self._first_tokens(text, window - len(opening)) for text in texts]
         masks = [[False] * len(opening) + [True] * len(ids) for ids, _ in cut]
-        totals = self._score([opening + ids for ids, _ in cut], masks, on_progress)
-        return [TextNats(total, len(ids), characters) for total, (ids, characters) in zip(totals, cut, strict=True)]
+        scored = self._score([opening + ids for ids, _ in cut], masks, on_progress)
+        return [
+            TextNats(math.fsum(nats), len(ids), characters) for nats, (ids, characters) in zip(scored, cut, strict=True)
+        ]
 
     def answer(self, prompts: Sequence[Sequence[Message]], max_new_tokens: int) -> list[Answer]:
         """The likeliest next token at each step, until the turn ends. Padding changes no answer but by rounding."""
@@ -152,17 +165,17 @@ class LocalModel:
             most -= 1
         return ids[:most], spans[most][0]
 
-    def _score(self, ids: list[list[int]], masks: list[list[bool]], on_progress: Progress) -> list[float]:
-        """Sums of -log p over the masked tokens of each sequence, in batches of like length."""
-        totals, done = dict[int, float](), 0
+    def _score(self, ids: list[list[int]], masks: list[list[bool]], on_progress: Progress) -> list[list[float]]:
+        """-log p of the masked tokens of each sequence, in their order; computed in batches of like length."""
+        scored, done = dict[int, list[float]](), 0
         for batch in _batches([len(each) for each in ids], BATCH_TOKENS[self._device.type]):
-            sums = self._score_batch([ids[index] for index in batch], [masks[index] for index in batch])
-            totals.update(zip(batch, sums, strict=True))
+            nats = self._score_batch([ids[index] for index in batch], [masks[index] for index in batch])
+            scored.update(zip(batch, nats, strict=True))
             done += len(batch)
             on_progress(done, len(ids))
-        return [totals[index] for index in range(len(ids))]
+        return [scored[index] for index in range(len(ids))]
 
-    def _score_batch(self, ids: list[list[int]], masks: list[list[bool]]) -> list[float]:
+    def _score_batch(self, ids: list[list[int]], masks: list[list[bool]]) -> list[list[float]]:
         import torch
 
         with torch.inference_mode():
@@ -172,12 +185,12 @@ class LocalModel:
             rows, columns = wanted[:, 1:].nonzero(as_tuple=True)  # token t is predicted at position t - 1
             nats = torch.cat(
                 [
-                    token_nats(self._model, hidden[row, column], tokens[row, column + 1]).double()
+                    token_nats(self._model, hidden[row, column], tokens[row, column + 1])
                     for row, column in _chunks(rows, columns, head_rows(self._model))
                 ]
             )
-            sums = torch.zeros(len(ids), dtype=torch.float64, device=self._device).index_add_(0, rows, nats)
-            return list(sums.tolist())
+            counts = wanted[:, 1:].sum(dim=1).tolist()
+            return [list(each.tolist()) for each in torch.split(nats, counts)]
 
     def _generate(self, prompts: list[list[int]], max_new_tokens: int) -> list[Answer]:
         import torch
@@ -186,7 +199,7 @@ class LocalModel:
         longest, stops = max(map(len, prompts)), self._chat.stops
         padded = torch.tensor([[self._pad] * (longest - len(ids)) + ids for ids in prompts], device=self._device)
         seen = torch.tensor([[0] * (longest - len(ids)) + [1] * len(ids) for ids in prompts], device=self._device)
-        how = GenerationConfig(  # type: ignore[no-untyped-call]
+        how = GenerationConfig(
             max_new_tokens=max_new_tokens, do_sample=False, eos_token_id=list(stops), pad_token_id=stops[0]
         )
         with torch.inference_mode():

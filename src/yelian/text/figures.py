@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-DECIMALS = {"bits/char": 3, "chrF": 1, "share": 3}
+DECIMALS = {"bits/char": 3, "bits": 2, "chrF": 1, "share": 3}
 MINUS = "\N{MINUS SIGN}"
 
 

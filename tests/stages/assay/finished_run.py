@@ -91,7 +91,7 @@ class ScriptedModel:
 
     def text_nats(self, texts: Sequence[str]) -> list[TextNats]:
         self.calls.append("text_nats")
-        return [TextNats(nats.total, nats.tokens, len(text)) for text in texts for nats in [self._nats(text)]]
+        return [TextNats(nats.words, nats.tokens, len(text)) for text in texts for nats in [self._nats(text)]]
 
     def answer(self, prompts: Sequence[Sequence[Mapping[str, str]]], max_new_tokens: int) -> list[Answer]:
         self.calls.append("answer")
@@ -102,7 +102,8 @@ class ScriptedModel:
 
     def _nats(self, text: str) -> Nats:
         wobble = int(digest(text)[:4], 16) / 65536  # 0 to 1, the text's own
-        return Nats(len(text) * (3.0 + wobble - (0.5 + wobble / 4) * self.tuned), len(text))
+        words = len(text) * (3.0 + wobble - (0.5 + wobble / 4) * self.tuned)
+        return Nats(words, 0.1 if self.tuned else 9.0 + wobble, len(text))
 
     def _answer(self, prompt: str) -> Answer:
         body = prompt.rpartition("\n\n")[2]

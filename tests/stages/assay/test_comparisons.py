@@ -7,11 +7,13 @@ from yelian.stages.assay.comparisons import Level, compare_all, pair, verdict
 from yelian.stages.assay.items import Item
 from yelian.stages.assay.statistics import Estimate
 
+LN2 = 0.6931471805599453
 LEVEL = Level(resamples=400, confidence=0.95, seed=0)
 
 
 def likelihood(number, nats, kind="answer_likelihood", task="MU01", characters=10):
-    return Item(f"{kind}-{number}", kind, task, [f"doc-{number}"], nats=nats, tokens=5, characters=characters)
+    ending = 2.0 * LN2 if kind == "answer_likelihood" else None
+    return Item(f"{kind}-{number}", kind, task, [f"doc-{number}"], nats, ending, tokens=5, characters=characters)
 
 
 def answer(number, **scores):
@@ -28,8 +30,8 @@ def test_the_main_figure_stands_first_then_articles_tasks_and_scores():
     base += [answer(n, chrf=1.0, length_fit=0.5, key_fact_coverage=0.0) for n in range(4)]
     made, empty = compare_all(pair(base, base), LEVEL)
     assert [each.metric for each in made] == [
-        "bits_per_character_answers", "bits_per_character_articles", "bits_per_character_MU01",
-        "bits_per_character_MU02", "chrf_MU01", "key_fact_coverage_MU01", "length_fit_MU01",
+        "bits_per_character_answers", "bits_per_character_articles", "bits_per_ending_answers",
+        "bits_per_character_MU01", "bits_per_character_MU02", "chrf_MU01", "key_fact_coverage_MU01", "length_fit_MU01",
     ]  # fmt: skip
     assert empty == []
     assert {each.verdict for each in made} == {"not significant"}
@@ -41,6 +43,15 @@ def test_a_figure_by_hand():
     main = compare_all(pair(base, tuned), LEVEL)[0][0]
     assert (main.base, main.tuned, main.difference) == pytest.approx((90 / 40, 45 / 40, -45 / 40))
     assert (main.better, main.verdict, main.unit, main.n, main.documents) == ("lower", "better", "bits/char", 2, 2)
+
+
+def test_the_end_of_an_answer_counts_apart_from_its_words():
+    base = [likelihood(n, 20.0) for n in range(4)]
+    tuned = [dataclasses.replace(each, ending_nats=0.5 * LN2) for each in base]
+    made = {each.metric: each for each in compare_all(pair(base, tuned), LEVEL)[0]}
+    words, ending = made["bits_per_character_answers"], made["bits_per_ending_answers"]
+    assert (words.difference, words.verdict) == (0.0, "not significant")  # it learnt to stop, not to write
+    assert (ending.base, ending.tuned, ending.unit, ending.verdict) == (2.0, 0.5, "bits", "better")
 
 
 def test_items_without_the_score_are_left_out_and_counted():
@@ -56,6 +67,7 @@ def test_a_comparison_without_any_scored_item_is_dropped_with_its_reason():
     assert [(each.record_id, each.reason) for each in empty] == [
         ("bits_per_character_answers", "no_scored_items"),
         ("bits_per_character_articles", "no_scored_items"),
+        ("bits_per_ending_answers", "no_scored_items"),
         ("key_fact_coverage_MU01", "no_scored_items"),
     ]
 

@@ -59,7 +59,7 @@ def test_the_page_needs_nothing_from_outside_and_runs_no_script(report):
     assert "<script" not in page
     addresses = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')>\s]+)""", page)
     assert set(addresses) == {"data:,"}
-    assert page.count("<svg") == 2 * (4 * 2 + 2)  # at two widths: four groups of two charts, data, training
+    assert page.count("<svg") == 2 * (5 * 2 + 2)  # at two widths: five groups of two charts, data, training
 
 
 def test_the_page_shows_every_comparison_example_and_artifact(report, monkeypatch):

@@ -34,7 +34,7 @@ def test_the_twin_holds_the_promised_keys_and_the_main_figure_first(twin):
 
 def test_the_ledger_counts_comparisons_and_the_table_holds_them(made, twin):
     report = made["assay.report"]
-    assert report.ledger.as_json() == {"unit": "comparisons", "read": 10, "kept": 10, "dropped": {}, "rejected": {}}
+    assert report.ledger.as_json() == {"unit": "comparisons", "read": 11, "kept": 11, "dropped": {}, "rejected": {}}
     assert pq.read_table(report.path / "comparisons" / "comparisons.parquet").to_pylist() == twin["comparisons"]
     assert report.metrics["main"]["verdict"] == "better"
 

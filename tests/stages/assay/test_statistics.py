@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from yelian.stages.assay.statistics import compare, group_by_document, student_cdf, student_quantile, tail_level
+from yelian.stages.assay.statistics import compare, group_by_document, tail_level
 
 LEVEL = {"resamples": 1_000, "confidence": 0.95, "seed": 0}
 
@@ -66,12 +66,6 @@ def test_a_95_percent_interval_covers_the_truth_in_93_to_97_percent_of_1000_draw
 def test_few_documents_widen_the_tails_and_many_hardly_do():
     assert tail_level(0.95, 5) == pytest.approx(0.000954, abs=1e-6)  # Φ(-sqrt(5/4) · 2.7764)
     assert tail_level(0.95, 2_000) == pytest.approx(0.025, abs=2e-4)
-
-
-def test_student_quantiles_are_those_of_the_printed_tables():
-    table = {(0.975, 1): 12.7062, (0.975, 2): 4.3027, (0.975, 3): 3.1824, (0.95, 10): 1.8125, (0.995, 29): 2.7564}
-    assert {key: round(student_quantile(*key), 4) for key in table} == table
-    assert student_cdf(0, 4) == 0.5
 
 
 def test_items_that_share_a_document_even_by_way_of_another_are_one_group():

@@ -8,7 +8,7 @@ from yelian.core.digest import file_digest
 from yelian.engine.job import FolderJob
 from yelian.recipe.schema import Run
 from yelian.stages.release.pack import CARDS, Pack
-from yelian.text.figures import count, figure, percent, signed
+from yelian.text.figures import DECIMALS, count, figure, percent, signed
 
 ID = re.compile(r"\[((?:corpus|instruct|model|assay)\.[a-z]+-[0-9a-f]+)\]")
 NUMBER = re.compile(r"(?<![A-Za-z0-9_.,\-])[+−]?\d[\d,]*(?:\.\d+)?%?(?![A-Za-z0-9_\-])")
@@ -69,7 +69,7 @@ def test_every_figure_of_a_card_stands_in_the_file_of_the_artifact_that_its_line
         value = at(json.loads((folders[each["artifact"]] / each["file"]).read_text(encoding="utf-8")), each["pointer"])
         texts = [count(sum(value.values()))] if isinstance(value, dict) else [count(value), percent(value)]
         if isinstance(value, float):
-            texts += [form(value, unit) for form in (figure, signed) for unit in ("bits/char", "chrF", "share")]
+            texts += [form(value, unit) for form in (figure, signed) for unit in DECIMALS]
         assert each["text"] in texts
 
 

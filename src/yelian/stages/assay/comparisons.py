@@ -21,8 +21,9 @@ from yelian.stages.assay.statistics import Estimate, compare, group_by_document
 Verdict = Literal["better", "worse", "not significant"]
 
 BITS = "bits_per_character"
+ENDING = "bits_per_ending"
 ANSWERS = "answers"  # stands for all tasks together
-UNITS = {BITS: "bits/char", OVERLAP: "chrF", FACTS: "share", LENGTH: "share"}
+UNITS = {BITS: "bits/char", ENDING: "bits", OVERLAP: "chrF", FACTS: "share", LENGTH: "share"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ def verdict(estimate: Estimate, better: Literal["lower", "higher"]) -> Verdict:
 def _plans(pairs: Sequence[Pair]) -> Iterator[_Plan]:
     yield _Plan(BITS, ANSWERS, "answer_likelihood")
     yield _Plan(BITS, ARTICLES, "article_likelihood")
+    yield _Plan(ENDING, ANSWERS, "answer_likelihood")
     for task in sorted({each.base.task for each in pairs if each.base.kind == "answer_likelihood"}):
         yield _Plan(BITS, task, "answer_likelihood")
     for task in sorted({each.base.task for each in pairs if each.base.kind == "written_answer"}):
@@ -129,7 +131,7 @@ def _comparison(name: str, plan: _Plan, pairs: Sequence[Pair], excluded: int, le
         confidence=level.confidence,
         seed=level.seed,
     )
-    better: Literal["lower", "higher"] = "lower" if plan.score == BITS else "higher"
+    better: Literal["lower", "higher"] = "lower" if plan.score in (BITS, ENDING) else "higher"
     return Comparison(
         metric=name,
         score=plan.score,
@@ -146,6 +148,8 @@ def _value(item: Item, score: str) -> float | None:
     """The numerator: bits of the whole text, or the score."""
     if score == BITS:
         return None if item.nats is None or not item.characters else bits(item.nats)
+    if score == ENDING:
+        return None if item.ending_nats is None else bits(item.ending_nats)
     return item.scores.get(score)
 
 

@@ -23,6 +23,7 @@ SCHEMA = pa.schema(
         pa.field("task", pa.string(), nullable=False),
         pa.field("document_ids", pa.list_(pa.string()), nullable=False),
         pa.field("nats", pa.float64()),
+        pa.field("ending_nats", pa.float64()),
         pa.field("tokens", pa.int64()),
         pa.field("characters", pa.int64()),
         pa.field("prompt", pa.string()),
@@ -38,8 +39,9 @@ SCHEMA = pa.schema(
 class Item:
     """One measurement. `id` is the conversation's, document's or question's own id.
 
-    A likelihood has `nats` (total), `tokens` and `characters` of the text that was scored; an answer has `answer` and
-    `finished` (False: cut off at the longest allowed answer). A question has no `reference`.
+    A likelihood has `nats`, `tokens` and `characters` of the text that was scored, and that of an answer the
+    `ending_nats` of the token that ends it; a written answer has `answer` and `finished` (False: cut off at the
+    longest allowed answer). A question has no `reference`.
     """
 
     id: str
@@ -47,6 +49,7 @@ class Item:
     task: str
     document_ids: list[str]
     nats: float | None = None
+    ending_nats: float | None = None
     tokens: int | None = None
     characters: int | None = None
     prompt: str | None = None

@@ -173,7 +173,7 @@ class MeasureTuned(Measure):
 
 
 def answer_items(conversations: Sequence[Conversation], model: LocalModel) -> list[Item]:
-    """How likely the model finds the real answers: nats over the assistant's tokens alone."""
+    """How likely the model finds the real answers: nats of the assistant's words, and of the ends of its turns."""
     measured = model.answer_nats([each.messages for each in conversations])
     return [
         Item(
@@ -181,7 +181,8 @@ def answer_items(conversations: Sequence[Conversation], model: LocalModel) -> li
             "answer_likelihood",
             each.task,
             each.document_ids,
-            nats=nats.total,
+            nats=nats.words,
+            ending_nats=nats.endings,
             tokens=nats.tokens,
             characters=sum(len(message["content"]) for message in each.messages if message["role"] == "assistant"),
         )

@@ -2,8 +2,11 @@
 
 *Bits per character*: how surprised a model is by a real text, in bits, over the number of its characters. It is
 comparable between models with different tokenizers, which mean loss per token is not. A character is a Unicode code
-point of the text, white space and punctuation included, since the model must predict those too. The token that ends
-an answer counts in the bits and has no character.
+point of the text, white space and punctuation included, since the model must predict those too. The token that
+ends an answer has no character and does not count: a base model hardly ever ends a turn, and a tuned one that had
+learnt to stop and nothing else would look as if it wrote better.
+
+*Bits per ending*: how surprised a model is that a real answer ends where it does, in bits per answer.
 
 *chrF*: character n-gram F-score (n = 1..6, recall weighted twice) against the one real text, 0 to 100 (M. Popović,
 "chrF: character n-gram F-score for automatic MT evaluation", WMT 2015); sacrebleu computes it, with word order 0, as

@@ -26,7 +26,6 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 FEW_DOCUMENTS = 10  # below this the interval undercovers visibly (table above), and the report warns
 
@@ -93,6 +92,8 @@ def _interval(
 
 def tail_level(confidence: float, m: int) -> float:
     """Share of resamples cut off at each end, widened for m clusters; (1 - confidence) / 2 as m grows."""
+    from scipy import stats  # a second to load, and only the report needs it
+
     wide = math.sqrt(m / (m - 1)) * stats.t.ppf((1 + confidence) / 2, m - 1)
     return float(stats.norm.cdf(-wide))
 

@@ -203,7 +203,7 @@ class _Trainer(Trainer):
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> LambdaLR:
         """Our own warmup: transformers' takes its first step at rate zero."""
         if self.lr_scheduler is None:
-            warmup = math.ceil(self.warmup * num_training_steps)
+            warmup = min(math.ceil(self.warmup * num_training_steps), num_training_steps - 1)
             factor = partial(_factor, warmup=warmup, steps=num_training_steps)
             self.lr_scheduler = LambdaLR(optimizer or self.optimizer, factor)
         return self.lr_scheduler
