@@ -48,8 +48,8 @@ def article(index: int) -> str:
     place, thing, number = PLACES[index % 8], THINGS[(index * 3 + index // 8) % 8], 120 + 37 * index
     return (
         f"{place}{thing}第{index}期改造完成\n\n"
-        f"{place}{thing}第{index}期改造{index % 28 + 1}日完成，新增{number}个座位，周边{number * 3}户居民从此不必再到邻镇"
-        f"排队，项目方还为老人留出{index + 5}个优先窗口。\n\n"
+        f"{place}{thing}第{index}期改造{index % 28 + 1}日完成，新增{number}个座位，周边{number * 3}户居民从此不必再"
+        f"到邻镇排队，项目方还为老人留出{index + 5}个优先窗口。\n\n"
         f"“以前要走{index + 2}公里，现在下楼就到。”居民周{neighbour}说。改造花了{index + 3}个月，"
         f"其间{thing}没有停止开放，工人分{index % 3 + 2}批在夜里施工，白天把通道让给来往的人。\n\n"
         f"项目负责人介绍，{thing}每天开放{8 + index % 6}小时，全年投入{number * 2}万元，由{place}承担，"

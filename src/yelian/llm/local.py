@@ -199,7 +199,7 @@ class LocalModel:
         longest, stops = max(map(len, prompts)), self._chat.stops
         padded = torch.tensor([[self._pad] * (longest - len(ids)) + ids for ids in prompts], device=self._device)
         seen = torch.tensor([[0] * (longest - len(ids)) + [1] * len(ids) for ids in prompts], device=self._device)
-        how = GenerationConfig(
+        how = GenerationConfig(  # type: ignore[no-untyped-call]
             max_new_tokens=max_new_tokens, do_sample=False, eos_token_id=list(stops), pad_token_id=stops[0]
         )
         with torch.inference_mode():
