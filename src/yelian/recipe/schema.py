@@ -52,7 +52,7 @@ class Instruct(Section):
 class Trim(Section):
     """Cut the vocabulary to what the corpus and a general list need."""
 
-    general_words: int = Field(24_000, ge=0, description="pieces kept from the general list, most frequent first")
+    general_words: int = Field(18_500, ge=0, description="pieces kept from the general list, most frequent first")
 
 
 class Lora(Section):
