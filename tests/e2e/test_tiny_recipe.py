@@ -82,11 +82,22 @@ def test_every_id_on_the_page_can_be_traced_and_every_command_pasted(project, re
     assert artifacts
     for artifact in sorted(artifacts):
         assert yelian(project, "show", artifact).returncode == 0
+    commands = json.loads(Path(result["report_json"]).read_text(encoding="utf-8"))["commands"]
+    assert len(commands) >= 4
+    for each in commands:
+        assert each["command"] in page
+        done = subprocess.run(
+            each["command"], shell=True, cwd=project, env=environment(), input="", capture_output=True, check=False
+        )
+        assert done.returncode == 0, (each, done.stderr)
 
 
 def test_a_model_lists_its_documents_by_source(project, result):
     found = json.loads(yelian(project, "trace", result["artifacts"]["model.tune"], "--json").stdout)
-    assert 10 <= len(found["documents"]) <= 24
+    table = project / ".yelian/artifacts" / result["artifacts"]["model.tune"] / "trained"
+    trained = {each for ids in pq.read_table(table).column("document_ids").to_pylist() for each in ids}
+    assert {document["id"] for document in found["documents"]} == trained
+    assert len(trained) >= 3
     assert set(found["by_licence"]) == {"CC0-1.0"}
     assert all(source.startswith("docs/") for source in found["by_source"])
 

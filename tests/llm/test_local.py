@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -114,6 +115,27 @@ def test_the_stream_joins_to_the_greedy_answer(model: LocalModel) -> None:
     pieces = list(model.stream(LONG[:1], 12))
     assert "".join(pieces).strip() == model.answer([LONG[:1]], 12)[0].text
     assert len(pieces) > 1
+
+
+class Scripted:
+    """A model that writes these ids, whatever it is given."""
+
+    def __init__(self, ids: list[int], size: int) -> None:
+        self._ids = iter(ids)
+        self._size = size
+
+    def __call__(self, **_: object) -> SimpleNamespace:
+        row = torch.nn.functional.one_hot(torch.tensor([[next(self._ids)]]), self._size).float()
+        return SimpleNamespace(logits=row, past_key_values=None)
+
+
+def test_a_stream_shows_whole_characters_and_stops_at_the_end_of_the_turn(
+    model: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = model.tokenizer.encode("龘市", add_special_tokens=False)
+    assert len(ids) == 4
+    monkeypatch.setattr(model, "_model", Scripted([*ids, 5, ids[-1]], len(model.tokenizer)))
+    assert list(model.stream(SHORT[:1], 12)) == ["龘", "市"]
 
 
 def test_a_drawn_stream_follows_the_seed(model: LocalModel) -> None:

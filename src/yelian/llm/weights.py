@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
 ADAPTER_NOTE = "yelian.json"
+FULL_BYTES = 64 << 10  # a disk with less room than this is full: the file that did not fit was larger
 _SHAPING = ("config.json", "tokenizer.json")  # what decides, beside the weights, how a model behaves
 
 
@@ -103,14 +105,17 @@ def save_model(model: Any, tokenizer: Tokenizer, out: Path) -> None:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the ways in which safetensors and torch, too, report a full disk into the one TransientError."""
+    """Turn the ways in which safetensors and torch, too, report a full disk into the one TransientError.
+
+    torch.save says only `unexpected pos 64 vs 0`, so the disk itself is asked whether it is full.
+    """
     from safetensors import SafetensorError
 
     try:
         with explained(path):
             yield
     except (SafetensorError, RuntimeError) as error:
-        if "No space left" in str(error) or "PytorchStreamWriter failed" in str(error):
+        if "No space left" in str(error) or shutil.disk_usage(path.parent).free < FULL_BYTES:
             raise TransientError(
                 f"no space left on the disk that holds {path}",
                 fix="free some space and run the same command again: it goes on where it stopped",

@@ -158,6 +158,18 @@ def test_a_hub_model_is_fetched_without_pickles_checked_and_copied(
     assert not (made.path / "work").exists()
 
 
+def test_a_hub_model_that_brings_code_is_refused_once_it_is_here(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (model / "config.json").write_text('{"auto_map": {}}', encoding="utf-8")
+    monkeypatch.setattr(
+        "huggingface_hub.snapshot_download", lambda name, *, local_dir, **_: shutil.copytree(model, local_dir)
+    )
+    with pytest.raises(InputError, match="code of its own"):
+        run_stage(stage(tmp_path, "some/model"), tmp_path / "out", run=ONE_THREAD)
+    assert not (tmp_path / "out" / "model").exists()
+
+
 def test_without_a_network_a_hub_model_can_be_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub.errors import LocalEntryNotFoundError
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -95,6 +96,24 @@ def test_special_ids_are_the_same_tokens_as_before(trimmed: tuple[Artifact, Arti
         before, after = (json.loads((each.path / "model" / name).read_text()) for each in trimmed)
         for key in ("bos_token_id", "eos_token_id", "pad_token_id"):
             assert cut.convert_ids_to_tokens(after[key]) == base.convert_ids_to_tokens(before[key])
+
+
+def test_a_special_token_that_moves_keeps_its_meaning(gemma: Path, tmp_path: Path) -> None:
+    """<pad> changes places with the last piece of the vocabulary, which no text here needs."""
+    model = shutil.copytree(gemma, tmp_path / "base" / "model")
+    tokenizer = json.loads((model / "tokenizer.json").read_text(encoding="utf-8"))
+    last = max(tokenizer["model"]["vocab"], key=tokenizer["model"]["vocab"].get)
+    tokenizer["model"]["vocab"] |= {"<pad>": 749, last: 0}
+    tokenizer["added_tokens"][0]["id"] = 749
+    (model / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+    for name in ("config.json", "generation_config.json"):
+        config = json.loads((model / name).read_text(encoding="utf-8"))
+        (model / name).write_text(json.dumps({**config, "pad_token_id": 749}), encoding="utf-8")
+    cut = run_stage(stage(0), tmp_path / "out", inputs(Artifact("base", tmp_path / "base", {}), tmp_path), ONE_THREAD)
+    pad = load_tokenizer(cut.path / "model").convert_tokens_to_ids("<pad>")
+    assert 0 < pad < 749
+    for name in ("config.json", "generation_config.json"):
+        assert json.loads((cut.path / "model" / name).read_text())["pad_token_id"] == pad
 
 
 def test_held_out_texts_choose_nothing(bases: Mapping[str, Artifact], tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -28,8 +28,13 @@ def findings(
     inputs: Mapping[str, Artifact],
     comparisons: Sequence[Comparison],
     pairs: Sequence[Pair],
+    shell: Callable[..., str],
 ) -> dict[str, Any]:
-    """The report as plain JSON. `inputs` holds the artifacts of all earlier stages, in the order of the pipeline."""
+    """The report as plain JSON.
+
+    `inputs` holds the artifacts of all earlier stages, in the order of the pipeline; `shell` makes a command line
+    that can be pasted of the words behind `yelian`.
+    """
     sources = source_table(inputs["corpus.clean"])
     training = training_facts(inputs["model.tune"])
     examples = list(_examples(pairs))
@@ -57,7 +62,7 @@ def findings(
         ],
         "examples": examples,
         "answers": _answer_counts(pairs),
-        "commands": _commands(inputs, examples),
+        "commands": _commands(inputs, examples, shell),
         "warnings": [*_warnings(comparisons, sources, pairs), _base_terms(inputs["model.base"].metrics)],
     }
 
@@ -139,18 +144,20 @@ def _answer_counts(pairs: Sequence[Pair]) -> dict[str, int]:
     }
 
 
-def _commands(inputs: Mapping[str, Artifact], examples: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+def _commands(
+    inputs: Mapping[str, Artifact], examples: Sequence[Mapping[str, Any]], shell: Callable[..., str]
+) -> list[dict[str, str]]:
     """Commands that work as they stand, each with the name of its explanation."""
     tune, tuned = inputs["model.tune"].id, inputs["assay.tuned"].id
     found = [
-        {"why": "chat", "command": f"yelian chat {tune}"},
-        {"why": "trace_model", "command": f"yelian trace {tune}"},
-        {"why": "show_model", "command": f"yelian show {tune}"},
-        {"why": "show_assay", "command": f"yelian show {tuned}"},
+        {"why": "chat", "command": shell("chat", tune)},
+        {"why": "trace_model", "command": shell("trace", tune)},
+        {"why": "show_model", "command": shell("show", tune)},
+        {"why": "show_assay", "command": shell("show", tuned)},
     ]
     conversation = next((each["id"] for each in examples if each["kind"] == "written_answer"), None)
     if conversation:
-        found.insert(0, {"why": "trace_item", "command": f"yelian trace {conversation}"})
+        found.insert(0, {"why": "trace_item", "command": shell("trace", conversation)})
     return found
 
 

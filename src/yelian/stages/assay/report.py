@@ -76,10 +76,12 @@ class Report(Stage):
                 fix="raise corpus.held_out or add documents, so that the held-out part yields conversations",
             )
         inputs = {stage: job.inputs[stage] for stage in self.reads()}
-        report = findings(self._recipe, self._level, inputs, comparisons, pairs)
+        report = findings(self._recipe, self._level, inputs, comparisons, pairs, job.shell)
         files.write_text(job.folder / TWIN, json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False))
         files.write_text(job.folder / PAGE, render(report))
         main = comparisons[0]
+        scores = {each.metric: {"base": each.base, "tuned": each.tuned, "n": each.n} for each in comparisons}
+        job.metric("scores", scores)
         job.metric("main", {name: getattr(main, name) for name in ("metric", "difference", "low", "high", "verdict")})
         if not job.has("comparisons"):
             job.commit(

