@@ -68,7 +68,7 @@ class Sft(Section):
 
     tokens: int = Field(40_000, ge=1, description="training stops after the step that reaches this many tokens")
     epochs: float = Field(1.0, gt=0, description="or after this many passes over the conversations, if that is sooner")
-    learning_rate: float = Field(1e-3, gt=0, description="peak learning rate")
+    learning_rate: float = Field(5e-4, gt=0, description="peak learning rate")
     warmup: Share = Field(0.05, description="share of steps over which the learning rate rises")
     batch_tokens: int = Field(2_048, ge=1, description="tokens per optimizer step, at most (at least one conversation)")
     micro_batch: int = Field(1, ge=1, description="conversations per forward pass")
