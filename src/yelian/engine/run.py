@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from yelian.core import files
+from yelian.core import files, memory
 from yelian.core.errors import InputError, YelianError
 from yelian.engine.job import PROGRAM, Display, FolderJob
 from yelian.engine.plan import Plan, Step
@@ -87,6 +87,7 @@ def _make(
             stage.run(job)
         ledger = job.ledger()
         ledger.check(stage.NAME)
+        memory.release()  # or the next stage would pay for this one's peak
         artifact = store.seal(step.artifact, _manifest(step, job, _priced(cost, settings)))
     display.end(ledger, cost["wall_seconds"])
     return artifact

@@ -13,9 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from yelian.core import memory
 from yelian.core.records import Message
 from yelian.llm.chat import Rendered, Tokenizer, chat_of, render, render_prompt
-from yelian.llm.runtime import Device, attention, compute_dtype, prepare, release_memory
+from yelian.llm.runtime import Device, attention, compute_dtype, prepare
 from yelian.llm.weights import load_joined, load_tokenizer, load_weights, save_merged
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class LocalModel:
     def close(self) -> None:
         """Free the memory; the model cannot be used afterwards."""
         self._model = None
-        release_memory()
+        memory.release()
 
     def answer_nats(self, conversations: Sequence[Sequence[Message]], on_progress: Progress = _silent) -> list[Nats]:
         """Nats of the assistant's words and ends of turn, given all before them. No conversation is cut."""

@@ -5,10 +5,7 @@ Call `prepare` before anything imports torch: OpenMP reads its environment once,
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import os
-import sys
 import warnings
 from typing import TYPE_CHECKING, Literal
 
@@ -59,16 +56,6 @@ def prepare(threads: int | None, device: Device) -> torch.device:
         )
     use_cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
     return torch.device("cuda" if use_cuda else "cpu")
-
-
-def release_memory() -> None:
-    """Give freed memory back to the system: glibc keeps it, and a run trains and measures in one process.
-
-    Without this, measuring after training peaked at 6.1 GB, of which 4 GB were training's, long freed.
-    """
-    gc.collect()
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
-        libc.malloc_trim(0)
 
 
 def compute_dtype(stored: torch.dtype, device: torch.device) -> torch.dtype:
