@@ -90,7 +90,7 @@ class Assay(Section):
     """Base against tuned on the held-out part."""
 
     questions: str = Field(description="a question set of the domain, or a .yaml file relative to the recipe")
-    items_per_task: int = Field(10, ge=2, description="held-out conversations measured per task, at most")
+    items_per_task: int = Field(8, ge=2, description="held-out conversations measured per task, at most")
     answer_tasks: tuple[str, ...] = Field((), description="tasks whose held-out answers are written out and scored")
     max_new_tokens: int = Field(64, ge=1, description="longest answer, in tokens")
     bootstrap: int = Field(2_000, ge=100, description="resamples behind each interval")
