@@ -25,6 +25,7 @@ instruct:
   max_chars: 600
 model:
   base: base
+  trim: {general_words: 100}
   lora: {rank: 2, alpha: 4.0}
   sft: {tokens: 6000, learning_rate: 1e-2, batch_tokens: 600, micro_batch: 2, window: 700, save_steps: 2}
 assay:

@@ -166,7 +166,9 @@ class Count(Stage):
         count = job.inputs["toy.talk"].count("train")
         (job.folder / "count.txt").write_text(str(count), encoding="utf-8")
         ids = [batch.select(["id"]) for batch in job.inputs["toy.talk"].batches("train")]
-        job.commit("0000", read=count, tables={"seen": pa.Table.from_batches(ids)})
+        numbered = pa.table({"id": range(count), "length": range(count)})  # a row number is no record's id
+        tables = {"seen": pa.Table.from_batches(ids), "numbered": numbered}
+        job.commit("0000", read=2 * count, tables=tables)
         job.metric("conversations", count)
         job.metric("id", record_id("count", count))
 

@@ -45,3 +45,15 @@ def test_a_killed_writer_leaves_no_file_of_that_name(tmp_path):
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "out.txt")], check=False)
     assert done.returncode == -9
     assert not (tmp_path / "out.txt").exists()
+
+
+def test_two_processes_may_write_one_file_at_the_same_time(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from yelian.core.files import write_text\n"
+        "for _ in range(300): write_text(Path(sys.argv[1]), sys.argv[2] * 20_000)\n"
+    )
+    target = tmp_path / "shared.json"
+    both = [subprocess.Popen([sys.executable, "-c", code, str(target), letter]) for letter in "ab"]
+    assert [process.wait(timeout=60) for process in both] == [0, 0]
+    assert target.read_text() in ("a" * 20_000, "b" * 20_000)
+    assert list(tmp_path.iterdir()) == [target]

@@ -22,7 +22,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
     On an exception, nothing appears at `path`. A full disk becomes a TransientError that says so.
     """
-    beside = path.with_name(path.name + BESIDE)
+    beside = path.with_name(f"{path.name}.{os.getpid()}{BESIDE}")  # two runs may write one file at the same time
     try:
         with explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -117,7 +117,8 @@ def _find_rows(store: Store, name: str) -> Iterator[tuple[dict[str, Any], Artifa
     for artifact in store.all():
         for part in sorted(artifact.path.glob("*/*.parquet")):
             schema = pq.read_schema(part)
-            if "id" not in schema.names or part.parent.name == REMOVED:
+            # A table may number its rows, as that of a vocabulary does; an id of a record is a text.
+            if part.parent.name == REMOVED or "id" not in schema.names or schema.field("id").type != pa.string():
                 continue
             with pq.ParquetFile(part) as file:
                 for batch in file.iter_batches(columns=None):

@@ -55,15 +55,29 @@ def test_the_end_of_an_answer_counts_apart_from_its_words():
 
 
 def test_items_without_the_score_are_left_out_and_counted():
-    base = [answer(0, chrf=1.0, length_fit=1.0, key_fact_coverage=0.5), answer(1, chrf=3.0, length_fit=1.0)]
+    base = [
+        answer(0, chrf=1.0, length_fit=1.0, key_fact_coverage=0.5),
+        answer(1, chrf=3.0, length_fit=1.0),
+        answer(2, chrf=2.0, length_fit=1.0, key_fact_coverage=0.7),
+    ]
     made, _ = compare_all(pair(base, base), LEVEL)
     facts = next(each for each in made if each.metric == "key_fact_coverage_MU01")
-    assert (facts.base, facts.n, facts.excluded) == (0.5, 1, 1)
+    assert (facts.base, facts.n, facts.excluded) == (pytest.approx(0.6), 2, 1)
     assert next(each for each in made if each.metric == "chrf_MU01").base == 2.0
 
 
+def test_a_score_that_one_document_alone_has_is_dropped_unless_it_is_the_main_figure():
+    base = [likelihood(0, 20.0), answer(0, chrf=1.0, length_fit=1.0)]
+    made, empty = compare_all(pair(base, base), LEVEL)
+    assert [(each.metric, each.low) for each in made] == [("bits_per_character_answers", None)]
+    assert [each.record_id for each in empty if each.reason == "one_document"] == [
+        "bits_per_ending_answers", "bits_per_character_MU01", "chrf_MU01", "length_fit_MU01",
+    ]  # fmt: skip
+
+
 def test_a_comparison_without_any_scored_item_is_dropped_with_its_reason():
-    _, empty = compare_all(pair([answer(0, chrf=1.0, length_fit=1.0)], [answer(0, chrf=1.0, length_fit=1.0)]), LEVEL)
+    answers = [answer(n, chrf=1.0, length_fit=1.0) for n in range(2)]
+    _, empty = compare_all(pair(answers, answers), LEVEL)
     assert [(each.record_id, each.reason) for each in empty] == [
         ("bits_per_character_answers", "no_scored_items"),
         ("bits_per_character_articles", "no_scored_items"),

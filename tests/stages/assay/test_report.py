@@ -63,7 +63,7 @@ def test_examples_are_the_first_by_id_and_never_chosen_by_score(made, twin):
 
 def test_training_is_read_from_its_log(twin):
     training = twin["training"]
-    assert (training["steps"], training["tokens"], training["conversations"], len(training["log"])) == (8, 800, 2, 8)
+    assert (training["steps"], training["tokens"], training["conversations"], len(training["log"])) == (8, 3600, 2, 8)
 
 
 def test_commands_are_built_from_ids_that_exist(made, twin):

@@ -23,6 +23,7 @@ Verdict = Literal["better", "worse", "not significant"]
 BITS = "bits_per_character"
 ENDING = "bits_per_ending"
 ANSWERS = "answers"  # stands for all tasks together
+MAIN = f"{BITS}_{ANSWERS}"  # the declared main figure
 UNITS = {BITS: "bits/char", ENDING: "bits", OVERLAP: "chrF", FACTS: "share", LENGTH: "share"}
 
 
@@ -87,7 +88,7 @@ def pair(base: Sequence[Item], tuned: Sequence[Item]) -> list[Pair]:
 
 
 def compare_all(pairs: Sequence[Pair], level: Level) -> tuple[list[Comparison], list[Removal]]:
-    """Every planned comparison, and those for which no item has a score."""
+    """Every planned comparison, and those left out: no item has the score, or one document alone has."""
     made, empty = list[Comparison](), list[Removal]()
     for plan in _plans(pairs):
         of_kind = [
@@ -99,7 +100,12 @@ def compare_all(pairs: Sequence[Pair], level: Level) -> tuple[list[Comparison], 
             detail = f"none of {len(of_kind)} items has this score"
             empty.append(Removal("dropped", "no_scored_items", name, record_id=name, detail=detail))
             continue
-        made.append(_comparison(name, plan, scored, len(of_kind) - len(scored), level))
+        comparison = _comparison(name, plan, scored, len(of_kind) - len(scored), level)
+        if comparison.low is None and name != MAIN:  # that one stays, with a warning: the page is about it
+            detail = f"all {comparison.n} items come from one document, so there is no interval"
+            empty.append(Removal("dropped", "one_document", name, record_id=name, detail=detail))
+            continue
+        made.append(comparison)
     return made, empty
 
 

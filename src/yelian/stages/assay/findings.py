@@ -95,14 +95,14 @@ def source_table(clean: Artifact) -> list[dict[str, Any]]:
 
 
 def training_facts(tune: Artifact) -> dict[str, Any]:
-    """The training log (step, loss in nats per token, learning rate, tokens so far) and its last line."""
+    """The training log (step, loss in nats per assistant token, learning rate, tokens of the step) and its sums."""
     lines = (tune.path / "log.jsonl").read_text(encoding="utf-8").splitlines()
     log = [json.loads(line) for line in lines if line.strip()]
     return {
         "artifact": tune.id,
         "conversations": tune.count("trained"),
         "steps": log[-1]["step"] if log else 0,
-        "tokens": log[-1]["tokens"] if log else 0,
+        "tokens": sum(line["tokens"] for line in log),
         "log": log,
     }
 

@@ -15,11 +15,10 @@ from yelian.core.errors import InputError
 from yelian.engine.stage import Job, Stage
 from yelian.recipe.schema import Recipe
 from yelian.stages.assay import items
-from yelian.stages.assay.comparisons import ANSWERS, BITS, Comparison, Level, compare_all, pair
+from yelian.stages.assay.comparisons import MAIN, Comparison, Level, compare_all, pair
 from yelian.stages.assay.findings import findings, task_names
 
 PAGE, TWIN = "report.html", "report.json"
-MAIN = f"{BITS}_{ANSWERS}"
 
 SCHEMA = pa.schema(
     [
