@@ -5,7 +5,6 @@ Data goes to stdout, everything for the eye to stderr; `--json` prints the same 
 
 from __future__ import annotations
 
-import os
 import sys
 
 import typer
@@ -38,10 +37,7 @@ def _root(
         False, "--version", callback=_print_version, is_eager=True, help="Print the version."
     ),
 ) -> None:
-    """Set what must be set before any numeric library is loaded."""
-    # Two spinning OpenMP threads on a busy two-core machine trained 19 tokens/s where one passive thread made 72.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    """Hold the options that stand before a command."""
 
 
 app.command("init")(recipe.init)

@@ -83,8 +83,6 @@ def _planned(recipe: Path, settings: list[str] | None, until: str | None) -> tup
     from yelian.stages.catalog import CATALOG
 
     loaded: LoadedRecipe = load(recipe, settings or ())
-    threads = loaded.recipe.run.threads or min(len(os.sched_getaffinity(0)), 8)
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     store = Store(Path(loaded.recipe.run.store))
     return store, make_plan(loaded, CATALOG, store, until)
 
